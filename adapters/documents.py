@@ -12,7 +12,7 @@ from typing import Any
 
 from adapters.reading.limits import MAX_DOCUMENT_BYTES
 from adapters.tabular.encodings import detect_encoding, undecodable
-from engine.core.errors import TaskError
+from engine.core.errors import TableError, TaskError
 from engine.core.task import Document
 from engine.metrics import wording as say
 
@@ -34,6 +34,7 @@ _AS_BROWSERS = {
 }  # fmt: skip
 """By Python's name of an encoding, the larger one in which pages of that name are written."""
 _OF_PAGES = ("cp", "iso8859", "koi8", "mac", "big5", "euc", "gb18030")
+_NOT_TEXT_FIX = "Save it as UTF-8, or give Markdown, text, PDF or HTML."
 _NO_TEXT_FIX = {".pdf": "A scanned PDF needs text recognition first.", ".html": "Save what the browser shows as PDF."}
 
 
@@ -47,9 +48,10 @@ def read_document(name: str, data: bytes) -> Document:
         raise TaskError(
             f"{name} has {say.size(len(data))}; at most {say.size(MAX_DOCUMENT_BYTES)} are read.", "Split it."
         )
-    extension = PurePath(name).suffix.lower()
+    extension, note = PurePath(name).suffix.lower(), ""
     if data.startswith(b"%PDF") or extension == ".pdf":
-        text, extension = _pdf(name, data), ".pdf"
+        pages, extension = _pdf(name, data), ".pdf"
+        text, note = "\n\n".join(page for page in pages if page) + "\n", _note_on(pages)
     elif extension in _HTML:
         text, extension = _html(_decoded(name, data, _declared(data))), ".html"
     elif extension in _TEXT:
@@ -60,7 +62,7 @@ def read_document(name: str, data: bytes) -> Document:
         raise TaskError(f"{name} holds no text.", _NO_TEXT_FIX.get(extension, "Give a document with text."))
     if len(text.encode("utf-8", "replace")) > MAX_TEXT_BYTES:
         raise TaskError(f"{name} holds more than 5 MB of text.", "Split it.")
-    return Document(name=safe_name(name), text=text)
+    return Document(name=safe_name(name), text=text, note=note)
 
 
 def safe_name(name: str) -> str:
@@ -87,15 +89,16 @@ def _declared(page: bytes) -> str:
 
 def _decoded(name: str, data: bytes, declared: str = "") -> str:
     """Decode a document; what it declares itself counts where nothing else tells the encoding."""
-    encoding = detect_encoding(name, data)
-    codec = encoding.codec
-    if encoding.guessed and declared:
-        with suppress(UnicodeError, LookupError):
-            return data.decode(declared)
     try:
-        return data.decode(codec)
+        encoding = detect_encoding(name, data)
+        if encoding.guessed and declared:
+            with suppress(UnicodeError, LookupError):
+                return data.decode(declared)
+        return data.decode(encoding.codec)
+    except TableError as error:
+        raise TaskError(error.what, _NOT_TEXT_FIX) from error
     except UnicodeDecodeError as error:
-        raise undecodable(name, data, codec) from error
+        raise TaskError(undecodable(name, data, encoding.codec).what, _NOT_TEXT_FIX) from error
 
 
 def _html(markup: str) -> str:
@@ -112,18 +115,31 @@ def _html(markup: str) -> str:
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
 
 
-def _pdf(name: str, data: bytes) -> str:
-    from pypdf import PdfReader
-    from pypdf.errors import PyPdfError
+def _note_on(pages: list[str]) -> str:
+    """Say how many pages of a PDF hold no text, where some do and some do not."""
+    empty = sum(not page for page in pages)
+    if empty in {0, len(pages)}:
+        return ""
+    verb = "holds" if empty == 1 else "hold"
+    return f"{empty:,} of {say.counted(len(pages), 'page')} {verb} no text; scanned pages need text recognition first."
 
+
+def _pdf(name: str, data: bytes) -> list[str]:
+    """Return the text of each page."""
+    from pypdf import PdfReader
+    from pypdf.errors import DependencyError, PyPdfError
+
+    locked = TaskError(f"{name} is encrypted.", "Save it without a password or protection.")
     try:
         reader = PdfReader(io.BytesIO(data))
         if reader.is_encrypted and not reader.decrypt(""):
-            raise TaskError(f"{name} is encrypted.", "Save it without a password.")
+            raise locked
         if len(reader.pages) > MAX_PAGES:
             raise TaskError(f"{name} has {len(reader.pages):,} pages.", f"Split it: at most {MAX_PAGES:,} are read.")
         pages = [page.extract_text().strip() for page in reader.pages]
+    except DependencyError as error:  # AES, for which pypdf needs another library
+        raise locked from error
     except (PyPdfError, ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError, OSError) as error:
         # pypdf fails on broken files in many ways; none of them is a bug of ours.
         raise TaskError(f"{name} cannot be read as a PDF.", "Save it as PDF again.") from error
-    return "\n\n".join(page for page in pages if page).encode("utf-8", "replace").decode() + "\n"
+    return [page.encode("utf-8", "replace").decode() for page in pages]

@@ -51,6 +51,8 @@ def documents_step(lab: Lab, draft: Draft) -> None:
         )
         for document, number in zip(documents, passages, strict=True):
             words = say.number(len(split_words(document.text)))
+            if document.note:
+                st.caption(f":material/info: {plain(document.name)}: {plain(document.note)}")
             with st.expander(f"{plain(document.name)} · {words} words, {say.counted(number, 'passage')}"):
                 st.code(visible(document.text[:_SHOWN]), language=None, wrap_lines=True, height=260)
                 if len(document.text) > _SHOWN:
@@ -65,7 +67,7 @@ def _add(draft: Draft, document: Document) -> None:
     name, number = document.name, 2
     while name.casefold() in names:
         name, number = f"{document.name.removesuffix('.md')}-{number}.md", number + 1
-    documents = (*draft.options.documents, Document(name=name, text=document.text))
+    documents = (*draft.options.documents, replace(document, name=name))
     draft.choose(replace(draft.options, documents=documents))
 
 

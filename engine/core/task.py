@@ -56,6 +56,8 @@ class Document:
 
     name: str
     text: str
+    note: str = field(default="", compare=False)
+    """What its reader says about it; not kept with the task."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -18,6 +18,7 @@ from engine.ingest.steps import Checked, Compared, Guarded, Kept, Looked, Mapped
 from engine.ingest.table import ReadOptions
 from tests.memory_lab import HOSTILE, memory_model, until
 from tests.pages.upload_screen import PAGE, rows
+from tests.unit.test_documents_and_zips import pdf
 
 
 def test_the_whole_way_from_file_to_task(opened) -> None:
@@ -97,6 +98,17 @@ def test_documents_are_taken_and_saved(opened) -> None:
     assert not any(button.key == "index_task" for button in screen.app.button)
     folder = screen.lab.memory.tasks.folder(screen.find(Kept).task_id)
     assert (folder / "documents" / "hand-book.md").read_text().startswith("# Help")
+
+
+def test_a_scan_among_the_pages_of_a_document_is_told(opened) -> None:
+    """A PDF of which some pages are pictures is taken, and the page says how many."""
+    screen = opened(rows())
+    for _ in range(4):
+        screen.next()
+    screen.add_document("hand book.pdf", pdf("Turn it off", "", ""))
+    screen.app.run()
+    assert "hand-book.md: 2 of 3 pages hold no text" in screen.texts()
+    assert screen.draft.options.documents[0].text == "Turn it off\n"
 
 
 def test_passages_are_indexed_where_facts_are_asked_for(opened) -> None:

@@ -21,27 +21,32 @@ from engine.core.errors import TaskError
 TASKS = Path(__file__).resolve().parents[2] / "data" / "tasks"
 
 
-def pdf(text: str) -> bytes:
-    """Write a PDF of one page by hand."""
-    stream = f"BT /F1 12 Tf 20 100 Td ({text}) Tj ET".encode()
+def pdf(*texts: str) -> bytes:
+    """Write a PDF by hand, a page for each text."""
+    pages = range(4, 4 + 2 * len(texts), 2)
+    font = b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>"
+    kids = b" ".join(b"%d 0 R" % page for page in pages)
     parts = [
         b"<< /Type /Catalog /Pages 2 0 R >>",
-        b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
-        (
-            b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 300 200] /Contents 4 0 R "
-            b"/Resources << /Font << /F1 << /Type /Font /Subtype /Type1 /BaseFont /Helvetica >> >> >> >>"
-        ),
-        b"<< /Length %d >>\nstream\n%s\nendstream" % (len(stream), stream),
+        b"<< /Type /Pages /Kids [%s] /Count %d >>" % (kids, len(texts)),
+        font,
     ]
+    for page, text in zip(pages, texts, strict=True):
+        stream = f"BT /F1 12 Tf 20 100 Td ({text}) Tj ET".encode()
+        parts += [
+            b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 300 200] /Contents %d 0 R "
+            b"/Resources << /Font << /F1 3 0 R >> >> >>" % (page + 1),
+            b"<< /Length %d >>\nstream\n%s\nendstream" % (len(stream), stream),
+        ]
     out = io.BytesIO(b"%PDF-1.4\n")
     out.seek(0, 2)
     places = []
     for number, part in enumerate(parts, start=1):
         places.append(out.tell())
         out.write(b"%d 0 obj\n%s\nendobj\n" % (number, part))
-    start = out.tell()
-    out.write(b"xref\n0 5\n0000000000 65535 f \n" + b"".join(b"%010d 00000 n \n" % place for place in places))
-    out.write(b"trailer << /Size 5 /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF" % start)
+    start, size = out.tell(), len(parts) + 1
+    out.write(b"xref\n0 %d\n0000000000 65535 f \n" % size + b"".join(b"%010d 00000 n \n" % place for place in places))
+    out.write(b"trailer << /Size %d /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF" % (size, start))
     return out.getvalue()
 
 
@@ -70,6 +75,23 @@ def test_a_page_within_a_form_is_kept() -> None:
     assert read_document("page.html", page).text == "# Returns\n\nSend it back in 14 days.\n"
 
 
+def test_bytes_that_are_no_text_say_which_documents_are() -> None:
+    """A document is no table: what to give instead is a kind of document."""
+    for data in (bytes(range(256)) * 9, b"Gr\xc3\xbc\xc3\x9fe " * 20 + b"\xfc"):
+        with pytest.raises(TaskError) as caught:
+            read_document("a.txt", data)
+        assert "PDF or HTML" in caught.value.fix
+        assert "XLSX" not in caught.value.fix
+
+
+def test_pages_of_a_pdf_without_text_are_counted() -> None:
+    """Where all have text, nothing is said."""
+    assert read_document("a.pdf", pdf("one", "two")).note == ""
+    mixed = read_document("a.pdf", pdf("one", "", "two"))
+    assert mixed.note.startswith("1 of 3 pages holds no text")
+    assert mixed.text == "one\n\ntwo\n"
+
+
 @pytest.mark.parametrize(
     ("words", "declared", "codec"),
     [
@@ -94,6 +116,28 @@ def test_a_page_is_read_as_it_says(words: str, declared: str, codec: str) -> Non
     )
     page = f"<html><head><meta charset='{declared}'></head><body><p>{words}</p></body></html>".encode(codec)
     assert read_document("page.html", page).text == f"{words}\n"
+
+
+def protected(version: int, revision: int, method: str) -> bytes:
+    """Write a PDF that is encrypted by AES."""
+    size = 48 if revision > 4 else 32
+    keys = b" ".join(b"/%s <%s>" % (key, b"5a" * size) for key in (b"O", b"U")) + b" ".join(
+        b" /%s <%s>" % (key, b"5a" * length) for key, length in ((b"OE", 32), (b"UE", 32), (b"Perms", 16))
+    )
+    words = (
+        b"/ID [<00112233445566778899aabbccddeeff> <00112233445566778899aabbccddeeff>] /Encrypt << /Filter /Standard /V %d "
+        b"/R %d /Length %d /P -4 /CF << /StdCF << /AuthEvent /DocOpen /CFM /%s >> >> /StmF /StdCF /StrF /StdCF %s >>"
+        % (version, revision, 256 if revision > 4 else 128, method.encode(), keys)
+    )
+    return pdf("secret").replace(b"trailer << ", b"trailer << " + words + b" ")
+
+
+@pytest.mark.parametrize(("version", "revision", "method"), [(5, 6, "AESV3"), (5, 5, "AESV3"), (4, 4, "AESV2")])
+def test_a_protected_pdf_is_told_as_one(version: int, revision: int, method: str) -> None:
+    """Whatever it is encrypted with, also where reading it would take a library that is not there."""
+    with pytest.raises(TaskError, match="is encrypted") as caught:
+        read_document("a.pdf", protected(version, revision, method))
+    assert "password or protection" in caught.value.fix
 
 
 @pytest.mark.parametrize(
