@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -211,13 +212,21 @@ def _parquet_rows(source: Source, file: Any, header: list[str], notes: list[str]
 
     yield 0, header
     nulls = 0
+
+    def as_cell(value: Any) -> str:
+        nonlocal nulls
+        if isinstance(value, float) and math.isnan(value):  # what other programs write for null
+            nulls += 1
+            return ""
+        return value if isinstance(value, str) else _typed(value)
+
     try:
         for batch in file.iter_batches(batch_size=_BATCH_ROWS):
             nulls += sum(column.null_count for column in batch.columns)
             columns = [column.to_pylist() for column in batch.columns]
             for cells in zip(*columns, strict=True):
                 done[0] += 1
-                yield done[0], [cell if isinstance(cell, str) else _typed(cell) for cell in cells]
+                yield done[0], [as_cell(cell) for cell in cells]
     except MemoryError:
         raise
     except (pa.ArrowException, OSError, ValueError, OverflowError) as error:

@@ -24,6 +24,15 @@ def test_typed_columns_of_parquet_are_written_plainly() -> None:
     assert "1 values are null" in found.notes[0]
 
 
+def test_what_is_no_number_in_parquet_is_empty() -> None:
+    """Programs that have no null for numbers write NaN; it becomes no word of a row."""
+    buffer = io.BytesIO()
+    pq.write_table(pa.table({"t": ["a", "nan", None], "f": [1.0, float("nan"), float("inf")]}), buffer)
+    found = table(buffer.getvalue(), "t.parquet")
+    assert cells(found) == [["a", "1"], ["nan", ""], ["", "inf"]]
+    assert "2 values are null" in found.notes[0]
+
+
 def test_jsonl_numbers_stand_as_they_stood() -> None:
     """Numbers keep their letters, objects stay JSON, and absent fields are told."""
     found = table('{"a": 1.10, "b": {"x": 1e5, "y": null}}\n{"a": 12345678901234567890}\n', "t.jsonl")

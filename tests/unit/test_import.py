@@ -176,7 +176,7 @@ def test_a_template_puts_cells_in_once(cells: dict[str, str]) -> None:
 
 def test_several_inputs_are_joined_by_a_template() -> None:
     """Inputs stand under their names, or as the template says."""
-    data = "a,b,target,split\n1,2,x,train\n3,,y,test\n,,y,test\n"
+    data = "a,b,target,split\n1,2,x,train\n3,,y,test\n,,y,test\n ,\u00a0 ,y,test\n"
     roles = Roles(inputs=("a", "b"), target="target", split="split")
     made = taken(data, roles, fixes={"empty_input": Fix.DROP})
     assert [e.input for e in made.task.examples] == ["a: 1\nb: 2", "a: 3\nb: "]

@@ -26,10 +26,10 @@ def build_rows(table: Table, roles: Roles) -> list[Row]:
     joined = (
         fill_template(template, dict(zip(roles.inputs, cells, strict=True))) for cells in zip(*inputs, strict=True)
     )
-    blank = fill_template(template, dict.fromkeys(roles.inputs, ""))
+    is_filled = (any(cell.strip() for cell in cells) for cells in zip(*inputs, strict=True))
     return [
-        Row(place, line, "" if text == blank else text, target)
-        for place, line, text, target in zip(range(len(lines)), lines, joined, targets, strict=True)
+        Row(place, line, text if filled else "", target)
+        for place, line, text, filled, target in zip(range(len(lines)), lines, joined, is_filled, targets, strict=True)
     ]
 
 
