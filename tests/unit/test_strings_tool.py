@@ -52,7 +52,7 @@ KNOWN = {
     "components/ui/lane_view.py": "Half of the answers were complete within this time, retrieval included.",
     "components/widgets/lanes/lanes.html": "Variants",
     "components/widgets/lane_parts/lane_parts.js": "being written",
-    "engine/analysis/verdict/headline.py": "Choose {pick}: {where}.",
+    "engine/analysis/verdict/headline.py": "Choose {pick}: {where}{alone} meets {limits}.",
     "engine/core/errors.py": "Unknown {kind} '{name}'.",
     "engine/core/techniques.py": "A few chosen examples in every prompt.",
     "engine/running/runner.py": "Loading the model",
