@@ -6,11 +6,16 @@ import json
 import shutil
 import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from engine.core.run.events import Event, RunEnded
 from engine.core.run.manifest import Purpose
+from engine.core.run.plan import RunPlan
+from engine.services.background import run_job
 from tests.terminal.reading import ROOT, Run, begin, blocks, wait_until
 from wiring import open_lab
 
@@ -192,17 +197,39 @@ def test_one_draw_has_no_scatter(run: Run, kept: str) -> None:
     assert "--draws 2" in err
 
 
-def test_a_run_that_fails_does_not_end_a_study(run: Run, kept: str) -> None:
+def test_a_run_that_fails_does_not_end_a_study(run: Run, kept: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """One run that cannot go on is told at the end with exit 1; the others are made and told."""
-    assert run("study", "seeds", kept, "--draws", 2)[0] == 0
-    lab = open_lab()
-    (run_id,) = made(Purpose.SEEDS)
-    lab._workspace.store.update_run(run_id, status="cancelled", manifest={"model": {"digest": "another"}})
+    real = run_job.run
+
+    def fails(plan: RunPlan, *arguments: Any) -> Iterator[Event]:
+        if plan.seed == 1:
+            return iter([RunEnded(status="failed", message="The memory was too short.", fix="Close programs.")])
+        return real(plan, *arguments)
+
+    monkeypatch.setattr(run_job, "run", fails)
     code, out, err = run("study", "seeds", kept, "--draws", 3)
     assert code == 1, err
-    assert "has changed since run" in err
+    assert "seed 1: The memory was too short." in err
     assert "2 seeds: 0, 2." in err
     assert [row["variant"] for row in blocks(out)[0]] == ["Zero-shot", "Few-shot"]
+
+
+def test_a_run_of_another_file_of_the_model_is_made_again(run: Run, kept: str) -> None:
+    """It could not go on where it was stopped, and does not count where it is done; a study of one is refused."""
+    assert run("study", "seeds", kept, "--draws", 3)[0] == 0
+    store = open_lab()._workspace.store
+    other = {"model": {"digest": "another"}}
+    for run_id, status in zip(made(Purpose.SEEDS), ("cancelled", "done"), strict=True):
+        store.update_run(run_id, status=status, manifest=other)
+    code, _, err = run("study", "seeds", kept, "--draws", 3)
+    assert code == 0, err
+    assert "3 seeds: 0, 1, 2." in err
+    assert len(made(Purpose.SEEDS)) == 4
+    store.update_run(kept, manifest=other)
+    for command in ("seeds", "drift"):
+        code, out, err = run("study", command, kept)
+        assert (code, out) == (2, "")
+        assert "has changed since run" in err
 
 
 def test_a_draw_by_other_scores_is_left_out_and_made_again(run: Run, kept: str) -> None:
