@@ -121,6 +121,11 @@ class Watch:
             self.foreign.append(url)
 
 
+def at_rest(page: Page) -> None:
+    """Wait until the page's script does not run: what is pressed while it draws the page again can be lost."""
+    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning", timeout=60_000)
+
+
 def open_page(page: Page, address: str, name: str) -> None:
     """Open a page of the app by its address."""
     page.goto(f"{address}/{name.lower()}")

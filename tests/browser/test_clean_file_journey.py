@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.conftest import Server, Watch
+from tests.browser.conftest import Server, Watch, at_rest
 from tests.helpers import WriteCsv
 
 pytestmark = [pytest.mark.browser, pytest.mark.model, pytest.mark.timeout(900)]
@@ -63,6 +63,7 @@ def test_from_the_address_to_a_memo_of_an_own_table(
     )
     clicks.on(page.get_by_role("button", name="Run", exact=True))
     expect(page.get_by_text(re.compile(r"^Done · \d+ answers"))).to_be_visible(timeout=_RUN_MS)
+    at_rest(page)
     with page.expect_download(timeout=_LONG_MS) as download:
         clicks.on(page.get_by_role("button", name=re.compile("memo", re.IGNORECASE)).first)
     memo = download.value.path().read_text(encoding="utf-8")

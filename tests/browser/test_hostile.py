@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import ROOT, Server, Watch, open_page
+from tests.browser.conftest import ROOT, Server, Watch, at_rest, open_page
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 
@@ -85,7 +85,7 @@ def test_hostile_labels_stay_text_on_every_page_and_in_every_file(page: Page, se
 
 
 def _is_drawn(page: Page) -> None:
-    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning", timeout=60_000)
+    at_rest(page)
     expect(page.get_by_test_id("stStatusWidgetRunningIcon")).to_have_count(0)
 
 

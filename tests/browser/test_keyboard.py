@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from components.widgets.shortcut_list import SHORTCUTS
-from tests.browser.conftest import Finished
+from tests.browser.conftest import Finished, at_rest
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
@@ -61,6 +61,7 @@ def test_a_question_mark_lists_the_shortcuts(page: Page, finished: Finished) -> 
     expect(page.get_by_role("button", name="Next")).to_be_visible()
     expect(page.get_by_role("button", name="Shortcuts ?")).to_have_count(0)
     expect(page.locator(".shortcuts")).to_be_attached()
+    at_rest(page)
     page.keyboard.press("?")
     expect(dialog).to_be_visible()
     page.keyboard.press("ArrowRight")
@@ -92,7 +93,7 @@ def test_help_comes_after_its_field(browser_is: str, page: Page, finished: Finis
         main = page.locator('[data-testid=stMain] [data-testid="stBaseButton-primary"]')
         expect(main.first).to_be_enabled()
         # The page is ready, and no place for the focus is still to come.
-        expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
+        at_rest(page)
         page.get_by_role("heading", level=1).click()
         helped, there = [], []
         while len(there) < 40:
