@@ -68,16 +68,26 @@ def task_slide(task: Task | None, manifest: Manifest) -> dict[str, Any]:
 
 
 def rivals_slide(snapshot: RunSnapshot, manifest: Manifest) -> dict[str, Any]:
-    """Introduce the variants and what each of them works with."""
+    """Introduce the variants and what each of them works with; a tuned one stands on its default's card."""
     model = manifest.model
     sign = Mark.IMPORTED.sign if manifest.imported else ""
     named = " · ".join(part for part in (model.name, model.quantization, sign) if part)
-    cards = [
-        _card(lane, what=lane.variant.summary, detail=_has(lane.variant, snapshot, lane)) for lane in snapshot.lanes
-    ]
-    headline = f"{say.count(len(cards)).capitalize()} ways to do it, one model, the same rows"
+    by_id = {lane.variant.id: lane for lane in snapshot.lanes}
+    tuned = {
+        lane.variant.default_id: lane for lane in snapshot.lanes if by_id.get(lane.variant.default_id, lane) is not lane
+    }
+    cards = []
+    for lane in snapshot.lanes:
+        if lane in tuned.values():
+            continue
+        detail, other = _has(lane.variant, snapshot, lane), tuned.get(lane.variant.id)
+        if other is not None:
+            detail += f"\nTuned: {_tuned_has(other, lane.variant, snapshot)}"
+        cards.append(_card(lane, what=lane.variant.summary, detail=detail))
+    also = f", {say.count(len(tuned))} also tuned" if tuned else ", one model, the same rows"
+    headline = f"{say.count(len(cards)).capitalize()} ways to do it{also}"
     if len(cards) == 1:
-        headline = "One way to do it, one model"
+        headline = f"One way to do it{', and tuned' if tuned else ''}, one model"
     return _slide(f"{STEPS[1]} · {visible(named)}", headline, [{"kind": "cards", "cards": cards}])
 
 
@@ -176,8 +186,16 @@ def _has(variant: Variant, snapshot: RunSnapshot, lane: Lane) -> str:
     if variant.facts.fits:
         parts.append(f"fitted on {say.counted(rows, 'row')}")
     if lane.prepare_s:
-        parts.append(f"{say.duration(lane.prepare_s)} once, before the first answer")
+        parts.append(f"{say.duration(lane.prepare_s)} to prepare")
     return " · ".join(parts) or "nothing to prepare"
+
+
+def _tuned_has(lane: Lane, default: Variant, snapshot: RunSnapshot) -> str:
+    """Say what a tuned variant works with, and what it is where that is something else than its default."""
+    has = _has(lane.variant, snapshot, lane)
+    if lane.variant.summary == default.summary:
+        return has
+    return f"{lane.variant.summary.partition(': ')[2].removesuffix('.')} · {has}"
 
 
 def _card(lane: Lane, **texts: str) -> dict[str, str]:

@@ -74,6 +74,34 @@ def test_a_classifier_is_introduced_as_what_it_is(kind: ClassifierKind) -> None:
     assert [one for one, word in words.items() if word in card["what"]] == [kind]
 
 
+def test_a_tuned_variant_stands_on_its_defaults_card() -> None:
+    """Nine cards fit no screen: what is tuned adds a line, and says what it is where that is something else."""
+    lab, run_id = _finished(4, [Technique.RAG, Technique.CLASSIFIER])
+    snapshot, manifest = lab.runs.snapshot(run_id), lab.results.manifest(run_id)
+    rag, classifier = snapshot.lanes
+    changes = (
+        (rag, RetrievalSpec(examples_k=2), ClassifierSpec()),
+        (classifier, None, ClassifierSpec(kind=ClassifierKind.ENCODER)),
+    )
+    tuned = [
+        replace(
+            lane,
+            variant=replace(
+                lane.variant, id=f"{lane.variant.id}-tuned", tuned=True, retrieval=retrieval, classifier=kind
+            ),
+        )
+        for lane, retrieval, kind in changes
+    ]
+    slide = rivals_slide(replace(snapshot, lanes=(rag, tuned[0], classifier, tuned[1])), manifest)
+    assert slide["headline"] == "Two ways to do it, two also tuned"
+    first, second = _cards(slide)
+    assert first["detail"].splitlines()[1].startswith("Tuned: 2 nearest examples of 4")
+    assert second["detail"].splitlines()[1].startswith("Tuned: an encoder trained on the examples")
+    alone = _cards(rivals_slide(replace(snapshot, lanes=(tuned[0],)), manifest))
+    assert len(alone) == 1
+    assert "Tuned:" not in alone[0]["detail"]
+
+
 def _lane(lane: Lane, name: str, **figures: Any) -> Lane:
     return replace(lane, name=name, figures=replace(lane.figures, **figures))
 
