@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator, Sequence
 
 from engine.core.capabilities import Capabilities, Support
-from engine.core.errors import ContextOverflowError, UnsupportedError
+from engine.core.errors import ContextOverflowError, ServerBusyError, UnsupportedError
 from engine.core.generation import (
     SCRIPTED,
     Completion,
@@ -183,7 +183,7 @@ class ScriptedModel:
         for request in requests:
             try:
                 answers += [item for item in self.generate(request, cancel=cancel) if isinstance(item, Completion)]
-            except (ContextOverflowError, UnsupportedError) as error:
+            except (ContextOverflowError, UnsupportedError, ServerBusyError) as error:
                 answers.append(error)
         return answers
 

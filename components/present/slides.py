@@ -82,7 +82,8 @@ def rivals_slide(snapshot: RunSnapshot, manifest: Manifest) -> dict[str, Any]:
             continue
         detail, other = _has(lane.variant, snapshot, lane), tuned.get(lane.variant.id)
         if other is not None:
-            detail += f"\nTuned: {_tuned_has(other, lane.variant, snapshot)}"
+            words = [other.variant.other_classifier, _has(other.variant, snapshot, other)]
+            detail += f"\nTuned: {' · '.join(filter(None, words))}"
         cards.append(_card(lane, what=lane.variant.summary, detail=detail))
     also = f", {say.count(len(tuned))} also tuned" if tuned else ", one model, the same rows"
     headline = f"{say.count(len(cards)).capitalize()} ways to do it{also}"
@@ -188,14 +189,6 @@ def _has(variant: Variant, snapshot: RunSnapshot, lane: Lane) -> str:
     if lane.prepare_s:
         parts.append(f"{say.duration(lane.prepare_s)} to prepare")
     return " · ".join(parts) or "nothing to prepare"
-
-
-def _tuned_has(lane: Lane, default: Variant, snapshot: RunSnapshot) -> str:
-    """Say what a tuned variant works with, and what it is where that is something else than its default."""
-    has = _has(lane.variant, snapshot, lane)
-    if lane.variant.summary == default.summary:
-        return has
-    return f"{lane.variant.summary.partition(': ')[2].removesuffix('.')} · {has}"
 
 
 def _card(lane: Lane, **texts: str) -> dict[str, str]:

@@ -7,7 +7,7 @@ from typing import Literal
 import streamlit as st
 
 from components.run.ending import ending
-from components.run.resuming import asks_for_limit, higher_limit, resume_button
+from components.run.resuming import higher_limit, rest_to_pay, resume_button
 from components.run.steps import steps_line
 from components.run.watching import slower
 from components.ui import state
@@ -61,11 +61,12 @@ def _panel(lab: Lab, run_id: str, head: tuple[str, str, str], snapshot: RunSnaps
         st.rerun()  # the page around this part has to change with it
     if is_running:  # that of a finished run is read from the store as a whole, and does not change
         snapshot = lab.runs.snapshot(run_id)
-    _headline(lab, snapshot, head)
+    rest = rest_to_pay(lab, snapshot.plan) if _can_resume(snapshot) and not is_running else None
+    _headline(lab, snapshot, head, asks_for_limit=rest is not None)
     with st.container():  # also while it is empty: what follows keeps its place, and with it its nodes
         _message(snapshot)
-        if _can_resume(snapshot) and not snapshot.is_running:
-            higher_limit(lab, snapshot.plan)
+        if rest is not None:
+            higher_limit(lab, snapshot.plan, rest)
         if not snapshot.is_running:
             ending(lab, run_id, snapshot.rows_done)
     if snapshot.is_open:  # there is nothing else to show yet
@@ -90,7 +91,7 @@ def _panel(lab: Lab, run_id: str, head: tuple[str, str, str], snapshot: RunSnaps
         st.rerun()  # tabs were opened or closed: this one is drawn at other intervals, and a click was heard before
 
 
-def _headline(lab: Lab, snapshot: RunSnapshot, head: tuple[str, str, str]) -> None:
+def _headline(lab: Lab, snapshot: RunSnapshot, head: tuple[str, str, str], *, asks_for_limit: bool) -> None:
     plan = snapshot.plan
     words, buttons = st.columns([7, 6], vertical_alignment="center")
     words.title(plain(head[0]), anchor=False)
@@ -103,7 +104,7 @@ def _headline(lab: Lab, snapshot: RunSnapshot, head: tuple[str, str, str]) -> No
                 "Stop", key="cancel", icon=":material/stop_circle:", on_click=lab.runs.cancel, args=(plan.run_id,)
             )
         else:
-            if _can_resume(snapshot) and not asks_for_limit(lab, plan):
+            if _can_resume(snapshot) and not asks_for_limit:
                 resume_button(lab, plan)
             st.button("New comparison", key="new", icon=":material/add:", on_click=state.set_up)
     st.caption(plain(head[1]))

@@ -14,16 +14,18 @@ from engine.metrics import wording as say
 from engine.services.lab import Lab
 
 
-def asks_for_limit(lab: Lab, plan: RunPlan) -> bool:
-    """Tell whether a run goes on only with a higher spending limit."""
-    return _rest(lab, plan) is not None
+def rest_to_pay(lab: Lab, plan: RunPlan) -> RestToPay | None:
+    """Return what is left to pay of a run that goes on only with a higher spending limit; None for any other."""
+    if not plan.sources or plan.spending_limit_usd is None:
+        return None
+    try:
+        return lab.plans.rest_to_pay(plan.run_id)
+    except AdaptLabError:  # it was deleted, or its task or model is gone: resuming says so
+        return None
 
 
-def higher_limit(lab: Lab, plan: RunPlan) -> None:
+def higher_limit(lab: Lab, plan: RunPlan, rest: RestToPay) -> None:
     """Ask for a higher limit where the run has reached its own, and go on with it."""
-    rest = _rest(lab, plan)
-    if rest is None:
-        return
     with st.container(border=True):
         st.markdown(
             f"This run has cost {plain(say.money(rest.spent_usd))} at {plain(rest.source)}; the rest costs about "
@@ -49,15 +51,6 @@ def resume_button(lab: Lab, plan: RunPlan, *, limit_usd: float | None = None, di
         args=(lab, plan, limit_usd),
         disabled=disabled,
     )
-
-
-def _rest(lab: Lab, plan: RunPlan) -> RestToPay | None:
-    if not plan.sources or plan.spending_limit_usd is None:
-        return None
-    try:
-        return lab.plans.rest_to_pay(plan.run_id)
-    except AdaptLabError:  # it was deleted, or its task or model is gone: resuming says so
-        return None
 
 
 def _resume(lab: Lab, plan: RunPlan, limit_usd: float | None) -> None:

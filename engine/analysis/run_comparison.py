@@ -301,13 +301,9 @@ def in_words(table: Matrix, model_names: Mapping[str, str] | None = None) -> lis
         best = table.best(model)
         if best:
             value = table.cells[best[0], model].value
-            who, are = (
-                say.listed([label(technique) for technique in best]),
-                "is best" if len(best) == 1 else "are level",
-            )
-            told = (
-                f"{who} {are}{by_default} with {say.share(value)}" if value > 0 else "no technique scores more than 0"
-            )
+            who = say.listed([label(technique) for technique in best])
+            told = f"{who} {'is best' if len(best) == 1 else 'are level'}{by_default} with {say.share(value)}"
+            told = told if value > 0 else "no technique scores more than 0"
             lines.append(f"{names[model]}: {told}.")
     for (one, other), tau in table.agreement.items():
         order = "the same order" if tau > 1 - 1e-9 else "mostly the same order" if tau > 0.5 else (

@@ -173,10 +173,10 @@ class ClassifierKind(StrEnum):
 
 
 _OTHER_CLASSIFIERS = {
-    ClassifierKind.NEIGHBOURS: "the nearest of the examples, by embedding, vote on the label.",
-    ClassifierKind.CHARACTERS: "a logistic regression on sequences of characters (TF-IDF), trained on the examples.",
-    ClassifierKind.WORDS: "a logistic regression on words (TF-IDF), trained on the examples.",
-    ClassifierKind.ENCODER: "an encoder trained on the examples, with a logistic regression on its embeddings.",
+    ClassifierKind.NEIGHBOURS: "the nearest of the examples, by embedding, vote on the label",
+    ClassifierKind.CHARACTERS: "a logistic regression on sequences of characters (TF-IDF), trained on the examples",
+    ClassifierKind.WORDS: "a logistic regression on words (TF-IDF), trained on the examples",
+    ClassifierKind.ENCODER: "an encoder trained on the examples, with a logistic regression on its embeddings",
 }
 """What a classifier is that a search has made another one of."""
 
@@ -258,8 +258,12 @@ class Variant:
     @property
     def summary(self) -> str:
         """What it is, in one sentence for an audience: its technique's, unless it is another kind of classifier."""
-        other = _OTHER_CLASSIFIERS.get(self.classifier.kind) if self.facts.fits else None
-        return f"No language model: {other}" if other else self.facts.summary
+        return f"No language model: {self.other_classifier}." if self.other_classifier else self.facts.summary
+
+    @property
+    def other_classifier(self) -> str:
+        """What kind of classifier it is, where a search has made it another one than the usual; else empty."""
+        return _OTHER_CLASSIFIERS.get(self.classifier.kind, "") if self.facts.fits else ""
 
     @property
     def default_id(self) -> str:

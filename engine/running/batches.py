@@ -29,6 +29,7 @@ from engine.running.answering import (
     answer_row,
     completed,
     failed,
+    passes,
     request_for,
     retrieve,
     stop_if_cancelled,
@@ -220,25 +221,34 @@ def _retrieve_or_error(
     return RetrievalError("The retrieval worker ended without a result.", "Start the run again.")
 
 
-def each_alone(rows: Sequence[T], ask_one: Callable[[T], R], error_of: Callable[[R], object]) -> list[R]:
-    """Ask again, one by one, about rows whose batch died with its worker: one of them may have ended it for all.
+def asked_again(
+    rows: Sequence[T], ask_at_once: Callable[[Sequence[T]], Sequence[R]], error_of: Callable[[R], object]
+) -> list[R]:
+    """Ask about rows at once, and once more about those that a server's fault or a dead worker left without an answer.
+
+    Rows whose batch died with its worker are asked again one by one: one of them may have ended it for all.
 
     Args:
-        rows: of the batch.
-        ask_one: asks about one of them.
+        rows: to ask about.
+        ask_at_once: asks about some of them; raises what stops the run.
         error_of: returns the error in an answer's place, if there is one.
 
     Raises:
         WorkerDiedError: it died at three of them in a row.
     """
-    given, in_a_row = [], 0
-    for row in rows:
-        answer = ask_one(row)
-        error = error_of(answer)
+    given = list(ask_at_once(rows))
+    errors = {place: error for place, one in enumerate(given) if isinstance(error := error_of(one), Exception)}
+    if passing := [place for place, error in errors.items() if passes(error)]:
+        for place, answer in zip(passing, ask_at_once([rows[place] for place in passing]), strict=True):
+            given[place] = answer
+    died = [place for place, error in errors.items() if isinstance(error, WorkerDiedError)]
+    in_a_row = 0
+    for place in died if len(died) > 1 else ():
+        (given[place],) = ask_at_once([rows[place]])
+        error = error_of(given[place])
         in_a_row = in_a_row + 1 if isinstance(error, WorkerDiedError) else 0
         if isinstance(error, WorkerDiedError) and in_a_row == MOST_DEATHS:
             raise error
-        given.append(answer)
     return given
 
 

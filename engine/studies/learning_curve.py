@@ -117,7 +117,7 @@ def _last_step(name: str, line: Sequence[CurvePoint]) -> Sentence:
     first, before, after = line[0], line[-2], line[-1]
     if not after.labelled:
         value = say.share(after.quality.value)
-        return Sentence(text=f"{name}: {value} with any number. It takes nothing from training rows on this task.")
+        return Sentence(text=f"{name}: {value} with any number of training rows, since it uses none on this task.")
     gain = _gain(before, after)
     way_so_far = (
         f"{name}: {say.share(first.quality.value)} with {say.counted(first.train_rows, 'training row')}, "

@@ -172,7 +172,7 @@ def test_passages_alone_are_no_worth_of_labels() -> None:
     points = curve_points(runs)
     assert [point.train_rows for point in of_technique(points, Technique.RAG)] == [5, 20]
     (rag, classifier) = would_labels_help(points, TECHNIQUES)
-    assert rag.text == "RAG: 75 % with any number. It takes nothing from training rows on this task."
+    assert rag.text == "RAG: 75 % with any number of training rows, since it uses none on this task."
     assert "with any number" not in classifier.text
 
 

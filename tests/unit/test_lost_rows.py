@@ -30,18 +30,6 @@ class Sparing(Leaning):
                 raise self.error
         yield from super().generate(request, cancel=cancel)
 
-    def generate_batch(
-        self, requests: Sequence[GenerateRequest], *, cancel: Any = None
-    ) -> list[Completion | Exception]:
-        """Answer each, or say in its place that there was no capacity."""
-        answers: list[Completion | Exception] = []
-        for request in requests:
-            try:
-                answers += super().generate_batch([request], cancel=cancel)
-            except ServerBusyError as error:
-                answers.append(error)
-        return answers
-
 
 BUSY, DEAD = ServerBusyError("The server is busy.", "Wait."), WorkerDiedError("The worker ended.", "Try again.")
 INPUTS = [row.input for row in TASK.split("train")]

@@ -50,18 +50,6 @@ class Busy(Fussy):
             raise ServerBusyError("The server is busy.", "Wait.")
         yield from super().generate(request, cancel=cancel)
 
-    def generate_batch(
-        self, requests: Sequence[GenerateRequest], *, cancel: Any = None
-    ) -> list[Completion | Exception]:
-        """Answer each, or say in its place that it is busy."""
-        answers: list[Completion | Exception] = []
-        for request in requests:
-            try:
-                answers += super().generate_batch([request], cancel=cancel)
-            except ServerBusyError as error:
-                answers.append(error)
-        return answers
-
 
 def test_a_busy_server_does_not_decide_between_settings(tmp_path: Path) -> None:
     """A row that it was too busy for is asked again, and the search comes to what it comes to without."""

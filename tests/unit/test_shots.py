@@ -237,17 +237,6 @@ def test_rows_that_one_way_lost_to_a_busy_server_judge_neither() -> None:
                 raise ServerBusyError("The server is busy.", "Wait.")
             yield from super().generate(request, cancel=cancel)
 
-        def generate_batch(
-            self, requests: Sequence[GenerateRequest], *, cancel: Any = None
-        ) -> list[Completion | Exception]:
-            answers: list[Completion | Exception] = []
-            for request in requests:
-                try:
-                    answers += super().generate_batch([request], cancel=cancel)
-                except ServerBusyError as error:
-                    answers.append(error)
-            return answers
-
     shots = prepared(few_shot(), Busy())[2].shots
     assert shots is not None
     assert (shots.choice, shots.rows, shots.right_nearest) == (ShotChoice.NEAREST, 25, 1.0), (

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from engine.core.capabilities import Support
-from engine.core.errors import WorkerDiedError
 from engine.core.generation import Completion
 from engine.core.run.events import Event, PreparationProgress
 from engine.core.run.label_prior import LabelPrior
@@ -18,8 +17,8 @@ from engine.core.steps import Progress, check_cancelled, seconds_left
 from engine.core.task import Example, Task
 from engine.core.variant import DecodingMode, PriorCorrection, ShotChoice, Variant, effective_mode
 from engine.metrics.label_prior import LEAST_ROWS, log_prior, outcomes, paired_gain
-from engine.running.answering import ReadyVariant, Retrieved, RunContext, completed, passes
-from engine.running.batches import LostRows, ask, each_alone
+from engine.running.answering import ReadyVariant, Retrieved, RunContext, completed
+from engine.running.batches import LostRows, Row, ask, asked_again
 from engine.running.sampling import balanced_sample
 
 NOT_TOLD = "this backend does not give the probability of every label"
@@ -114,16 +113,10 @@ def _answers(
     for start in range(0, len(rows), context.plan.batch_rows):
         check_cancelled(context.cancel)
         yield PreparationProgress(variant_id=ready.variant.id, progress=_progress(stage, start, len(rows), started))
-        part = rows[start : start + context.plan.batch_rows]
-        given = _asked(context, ready, part, every_label=every_label)
-        if again := [row for row in part if isinstance(error := given[row.id][0], Exception) and passes(error)]:
-            given |= _asked(context, ready, again, every_label=every_label)
-        died = [row for row in part if isinstance(given[row.id][0], WorkerDiedError)]
-        if len(died) > 1:
-            one = partial(_asked_alone, context, ready, every_label=every_label)
-            given |= {row.id: pair for row, pair in zip(died, each_alone(died, one, lambda pair: pair[0]), strict=True)}
-        for row in part:
-            answer, found = given[row.id]
+        part = list(enumerate(rows[start : start + context.plan.batch_rows]))
+        ask_at_once = partial(_asked, context, ready, every_label=every_label)
+        given = asked_again(part, ask_at_once, lambda pair: pair[0])
+        for (_place, row), (answer, found) in zip(part, given, strict=True):
             if isinstance(answer, Completion) and isinstance(found, Retrieved):
                 answers.append((row, answer, found))
             elif isinstance(answer, Exception):
@@ -132,20 +125,13 @@ def _answers(
 
 
 def _asked(
-    context: RunContext, ready: ReadyVariant, rows: Sequence[Example], *, every_label: bool
-) -> dict[str, tuple[Completion | Exception, Retrieved | Exception]]:
-    """Ask about rows at once; return what was answered and found, or the errors in their place, by row id."""
-    asked = ask(context, ready, list(enumerate(rows)), by_others=True, every_label=every_label)
+    context: RunContext, ready: ReadyVariant, rows: Sequence[Row], *, every_label: bool
+) -> list[tuple[Completion | Exception, Retrieved | Exception]]:
+    """Ask about rows at once; return what was answered and found, or the errors in their place."""
+    asked = ask(context, ready, rows, by_others=True, every_label=every_label)
     if asked.stopped_by is not None:
         raise asked.stopped_by
-    both = zip(asked.answers, asked.found, strict=True)
-    return {row.id: pair for row, pair in zip(rows, both, strict=True)}
-
-
-def _asked_alone(
-    context: RunContext, ready: ReadyVariant, row: Example, *, every_label: bool
-) -> tuple[Completion | Exception, Retrieved | Exception]:
-    return _asked(context, ready, [row], every_label=every_label)[row.id]
+    return list(zip(asked.answers, asked.found, strict=True))
 
 
 def _unmeasured(reason: str, split: str = "", seconds: float = 0.0) -> Measured:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from engine.core.errors import ModelError, WorkerDiedError
 from engine.core.generation import Completion
@@ -12,8 +13,8 @@ from engine.core.run.prediction import Prediction
 from engine.core.steps import check_cancelled
 from engine.core.task import Example
 from engine.core.variant import Variant
-from engine.running.answering import ReadyVariant, RunContext, passes
-from engine.running.batches import LostRows, Row, answer_batch, ask, each_alone
+from engine.running.answering import ReadyVariant, RunContext
+from engine.running.batches import LostRows, Row, answer_batch, ask, asked_again
 from engine.running.preparation.priors import has_prior, tells_all
 from engine.running.search.copies import repeats_an_example
 
@@ -85,8 +86,8 @@ def answer_all(
     Raises:
         CancelledError: the user stopped.
         ServerBusyError: the server was too busy for more than a few rows.
-        WorkerDiedError: the worker died at more than a few rows, or at any, at the default.
-        ModelError: the same at another setting; or the server is unreachable, or refuses every request.
+        WorkerDiedError: the worker died at more than a few rows, or at three in a row, of the default.
+        ModelError: the same of another setting; or the server is unreachable, or refuses every request.
     """
     try:
         _answer(context, ready, rows, answers)
@@ -100,14 +101,8 @@ def _answer(context: RunContext, ready: ReadyVariant, rows: Sequence[Example], a
     size = context.plan.batch_rows
     for start in range(0, len(rows), size):
         check_cancelled(context.cancel)
-        given = dict(enumerate(_asked(context, ready, list(enumerate(rows[start : start + size])))))
-        if again := [(place, one.row) for place, one in given.items() if one.error and passes(one.error)]:
-            given |= zip((place for place, _row in again), _asked(context, ready, again), strict=True)
-        died = [(place, one.row) for place, one in given.items() if isinstance(one.error, WorkerDiedError)]
-        if len(died) > 1:
-            alone = each_alone(died, lambda row: _asked(context, ready, [row])[0], lambda one: one.error)
-            given |= zip((place for place, _row in died), alone, strict=True)
-        for answer in given.values():
+        part = list(enumerate(rows[start : start + size]))
+        for answer in asked_again(part, partial(_asked, context, ready), lambda one: one.error):
             if answer.error is not None:
                 answers.lost.note(answer.row.id, answer.error)
             answers.add(answer)

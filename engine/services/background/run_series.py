@@ -203,7 +203,7 @@ class RunSeries:
             self._fail(plan, snapshot.message)
         elif snapshot.status == "done" and snapshot.passing and kept is not None and not job.is_set():
             lost = say.counted(snapshot.passing, "row")
-            self._fail(plan, f"{lost} got no answer at the second try, either, and count as wrong.")
+            self._fail(plan, f"{lost} got no answer at the second try either, which counts as wrong.")
         return time.monotonic() - started
 
     def _carry_out_once(self, plan: RunPlan, kept: RunInfo | None, job: Job[None]) -> RunSnapshot:
