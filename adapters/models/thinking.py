@@ -33,10 +33,10 @@ def refuse_thinking_alone(host: str, *, text: str, thinking: str, cut_off: bool,
     """
     if text.strip() or not thinking.strip():
         return
-    said = "in the room it had" if cut_off else "before a line break or another end"
+    said = "thought until its room for the answer was used up" if cut_off else "thought, and ended without an answer"
     more = ", or allow more tokens" if cut_off else ""
     error = ModelError(
-        f"The model at {host} thought and gave no answer {said}.",
+        f"The model at {host} {said}.",
         f"Choose a model whose thinking can be switched off{more}.",
     )
     error.usage = usage

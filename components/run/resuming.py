@@ -28,7 +28,8 @@ def higher_limit(lab: Lab, plan: RunPlan, rest: RestToPay) -> None:
     """Ask for a higher limit where the run has reached its own, and go on with it."""
     with st.container(border=True):
         st.markdown(
-            f"This run has cost {plain(say.money(rest.spent_usd))} at {plain(rest.source)}; the rest costs about "
+            f"This run has reached its limit of {plain(say.money(plan.spending_limit_usd))}: it has cost "
+            f"{plain(say.money(rest.spent_usd))} at {plain(rest.source)}, and the rest costs about "
             f"**{plain(say.money(rest.estimated_usd))}**."
         )
         limit_usd = spending_form(

@@ -214,7 +214,7 @@ def test_thinking_without_an_answer_is_a_failure_that_says_so(
     """Its tokens count, and it is not asked again."""
     replay.capabilities, replay.thinking = ["completion", "thinking"], "first I look at the parcel"
     monkeypatch.setattr(replay.scripted, "generate", lambda _request: iter(()))
-    with pytest.raises(ModelError, match="thought and gave no answer") as caught:
+    with pytest.raises(ModelError, match="thought, and ended without an answer") as caught:
         complete(at(replay), ask("Where is my parcel?", DecodingMode.FREE))
     assert not isinstance(caught.value, ServerError)
     assert caught.value.usage is not None

@@ -166,7 +166,7 @@ def test_usage_says_what_was_kept_and_what_was_thought(server: FaultyServer) -> 
 def test_thinking_without_an_answer_is_a_failure_that_says_so(server: FaultyServer) -> None:
     """A line break ends the thinking of a model that cannot be told not to think: asking again changes nothing."""
     server.thinking, server.text = "let me see", "\n"
-    with pytest.raises(ModelError, match="thought and gave no answer before a line break") as caught:
+    with pytest.raises(ModelError, match="thought, and ended without an answer") as caught:
         complete(at(server), ask("Where is it?", DecodingMode.FREE))
     assert not isinstance(caught.value, ServerError)
     assert caught.value.usage is not None
